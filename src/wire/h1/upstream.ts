@@ -4,27 +4,11 @@ import { isFlood, RecordOverhead } from '../../refusal/record-overhead.ts'
 import type { Refusal } from '../../refusal/refusal.ts'
 import type { Exchange } from '../exchange.ts'
 import type { UpstreamStream, WireSettings } from '../face.ts'
-import {
-  brokenOff,
-  closedEarly,
-  FLAW,
-  floods,
-  interimFlaw,
-  late,
-  malformed,
-  responseRefusal,
-  takesNothing,
-} from '../flaws.ts'
-import { FRAMING, HEAD_METHOD, Head } from '../head.ts'
+import { brokenOff, closedEarly, floods, late, takesNothing } from '../flaws.ts'
 import { owesAnswer } from '../pace.ts'
-import { HalfHead } from '../partial-head.ts'
 import { WriteBuffer } from '../write-buffer.ts'
-import { Body } from './body.ts'
 import type { ConnectionOwner } from './connection-owner.ts'
-import { parseResponseHead } from './response-head.ts'
-
-const HEAD = new Head()
-const UNTIL_CLOSE = 'it ends with its connection: over TLS its end cannot be told from a cut'
+import { UpstreamResponse } from './upstream-response.ts'
 
 /**
  * A connection to an upstream, one exchange at a time. All connections of a process read into one
@@ -42,19 +26,13 @@ export class UpstreamConnection<N> implements UpstreamStream {
   readonly openedAt: number
   /** From then on it is too old to be reused; maintained by the pool. */
   idleUntil = 0
-  /** Seconds that the upstream promised to keep an idle connection, -1 unknown. */
-  keepAliveSeconds = -1
   readonly socket: Socket
   readonly #settings: WireSettings
   readonly #keeper: ConnectionOwner<UpstreamConnection<N>>
   readonly #writeBuffer: WriteBuffer
-  readonly #body: Body
+  readonly #response: UpstreamResponse<N>
   readonly #overhead: RecordOverhead
   #x: Exchange<N> | null = null
-  readonly #held = new HalfHead()
-  #interim = 0
-  #inBody = false
-  #keepAlive = false
   #paused = false
   #dead = false
   /** Since when it is the upstream's turn. */
@@ -67,14 +45,16 @@ export class UpstreamConnection<N> implements UpstreamStream {
     keeper: ConnectionOwner<UpstreamConnection<N>>,
   ) {
     this.socket = socket
+    const isTls = 'encrypted' in socket
     // A peer with a proven identity is named by it, otherwise by its address.
-    this.#name = 'encrypted' in socket || name === peer ? peer : `${name} (${peer})`
+    this.#name = isTls || name === peer ? peer : `${name} (${peer})`
     this.peer = peer
     this.epoch = epoch
     this.#settings = settings
     this.#keeper = keeper
     this.openedAt = settings.clock.now
-    this.#body = new Body(settings.responseNames, settings.keepTrailer)
+    const connection = { name: this.#name, isTls, isDead: () => this.#dead }
+    this.#response = new UpstreamResponse<N>(connection, settings)
     this.#overhead = new RecordOverhead(settings.below?.(socket) ?? null, socket, this.openedAt)
     const mostBytes = settings.limits.bufferedBytesPerExchange
     this.#writeBuffer = new WriteBuffer(socket, mostBytes, () => this.#x?.downstream.resume())
@@ -93,7 +73,12 @@ export class UpstreamConnection<N> implements UpstreamStream {
   }
 
   get bufferedBytes(): number {
-    return this.#held.length + this.#writeBuffer.waiting
+    return this.#response.heldBytes + this.#writeBuffer.waiting
+  }
+
+  /** Seconds that the upstream promised to keep an idle connection, -1 unknown. */
+  get keepAliveSeconds(): number {
+    return this.#response.keepAliveSeconds
   }
 
   // --- the request's way out ---------------------------------------------------------------------
@@ -101,8 +86,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** Starts the exchange and sends its head. */
   begin(x: Exchange<N>, head: Buffer, length: number): void {
     this.#x = x
-    this.#inBody = false
-    this.#interim = 0
+    this.#response.begin()
     this.#since = this.#settings.clock.now
     this.#writeBuffer.put(head, 0, length)
     x.connected(this, this.peer)
@@ -147,7 +131,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
     if (this.#overhead.isTooMuch(now, limits)) return this.#flooded()
     if (x === null) return
     if (!owesAnswer(x, this.blocked)) this.#since = now
-    const refusal = late(this.#name, now - this.#since, this.#inBody, limits)
+    const refusal = late(this.#name, now - this.#since, this.#response.inBody, limits)
     if (refusal !== null) this.#fail(refusal)
   }
 
@@ -155,8 +139,6 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   /** The read callback: `buffer` is shared. @returns false to stop reading */
   read(length: number, buffer: Buffer): boolean {
-    let bytes = buffer
-    let end = length
     this.#overhead.heard(length)
     const x = this.#x
     if (x === null) {
@@ -164,14 +146,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
       this.destroy()
       return false
     }
-    if (this.#held.length > 0) {
-      const joined = this.#held.join(buffer, 0, length, this.#settings.limits)
-      if (joined === null) return true
-      bytes = joined
-      end = joined.length
-    }
-    this.#answer(x, bytes, end)
-    if (this.#inBody) this.#since = this.#settings.clock.now
+    const progress = this.#response.read(x, buffer, length)
+    if (progress === 'half') return true
+    if (progress === 'whole' || progress === 'excess') this.#whole(x, progress === 'excess')
+    else if (progress !== 'more') this.#fail(progress)
+    if (this.#response.inBody) this.#since = this.#settings.clock.now
     x.downstream.flush()
     if (this.#dead) return false
     // The pool may have given this connection to another exchange meanwhile.
@@ -180,74 +159,12 @@ export class UpstreamConnection<N> implements UpstreamStream {
     return !this.#paused
   }
 
-  #answer(x: Exchange<N>, bytes: Buffer, end: number): void {
-    let i = 0
-    while (!this.#inBody) {
-      const next = this.#head(x, bytes, i, end)
-      if (next <= 0) return
-      i = next
-    }
-    if (i < end && !this.#body.done) {
-      i = this.#body.take(bytes, i, end, x.downstream)
-      if (i === -1) return this.#fail(responseRefusal(FLAW.chunk, this.#name))
-    }
-    if (this.#body.done) this.#whole(x, i < end)
-  }
-
-  /** @returns the position after one head and the body so far; 0: nothing more to do now */
-  #head(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
-    if (i === end) return 0
-    const { responseNames, limits } = this.#settings
-    const toHead = x.method === HEAD_METHOD
-    const next = parseResponseHead(HEAD, bytes, i, end, responseNames, limits, toHead)
-    if (next === 0) {
-      this.#held.keep(bytes, i, end)
-      return 0
-    }
-    if (next < 0) {
-      this.#fail(responseRefusal(next, this.#name, HEAD.atFault))
-      return 0
-    }
-    if (HEAD.status < 200) {
-      if (!this.#interimAllowed()) return 0
-      return x.respond(HEAD) && !this.#dead ? next : 0
-    }
-    return this.#final(x, bytes, next, end)
-  }
-
-  /** A final head: the part of the body that came with it is judged before anything is sent. */
-  #final(x: Exchange<N>, bytes: Buffer, i: number, end: number): number {
-    if (HEAD.framing === FRAMING.untilClose && 'encrypted' in this.socket) {
-      // Anything on the way can end the connection, and Node cannot tell that from a close_notify.
-      this.#fail(malformed(this.#name, UNTIL_CLOSE))
-      return 0
-    }
-    this.#body.begin(HEAD, x.carry(HEAD))
-    const next = this.#body.done ? i : this.#body.judge(bytes, i, end)
-    if (next === -1) {
-      this.#fail(responseRefusal(FLAW.chunk, this.#name))
-      return 0
-    }
-    if (!x.respond(HEAD) || this.#dead) return 0
-    this.#inBody = true
-    this.#keepAlive = HEAD.keepAlive && HEAD.framing !== FRAMING.untilClose
-    this.keepAliveSeconds = HEAD.keepAliveSeconds
-    if (next > i) this.#body.handOn(bytes, x.downstream)
-    return next
-  }
-
-  #interimAllowed(): boolean {
-    const flaw = interimFlaw(HEAD.status, ++this.#interim)
-    if (flaw !== null) this.#fail(malformed(this.#name, flaw))
-    return flaw === null
-  }
-
   /** @param more bytes came after the end of the response, so the connection must not be reused */
   #whole(x: Exchange<N>, more: boolean): void {
     const good = !more && x.requestSent && !this.#dead
     this.#x = null
-    this.#held.drop()
-    if (good && this.#keepAlive) {
+    this.#response.drop()
+    if (good && this.#response.keepAlive) {
       x.upstream = null
       this.#keeper.released(this)
     } else {
@@ -272,7 +189,7 @@ export class UpstreamConnection<N> implements UpstreamStream {
 
   #ended(): void {
     const x = this.#x
-    const whole = x !== null && this.#inBody && this.#body.connectionEnded(x.downstream)
+    const whole = x !== null && this.#response.connectionEnded(x.downstream)
     if (whole) this.#whole(x, true)
     else this.#fail(this.#lost())
   }
@@ -285,11 +202,11 @@ export class UpstreamConnection<N> implements UpstreamStream {
   /** Node leaves a socket open whose TLS records cannot be read. */
   #broke(error: Error): void {
     if (isFlood(error)) return this.#flooded()
-    this.#fail(brokenOff(this.#name, saidBy(error), this.#inBody))
+    this.#fail(brokenOff(this.#name, saidBy(error), this.#response.inBody))
   }
 
   #lost(): Refusal {
-    return closedEarly(this.#name, this.#inBody)
+    return closedEarly(this.#name, this.#response.inBody)
   }
 
   #gone(): void {
