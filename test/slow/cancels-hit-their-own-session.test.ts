@@ -138,6 +138,8 @@ withPostgres(
       for (const { pid, key } of over) requests.push(() => send(pid, key))
       requests.sort(() => pick(3) - 1)
       await Promise.all(requests.map((request) => request()))
+      // ava is told that this goes on.
+      if (wave % 20 === 19) console.log(`${sent} cancel requests are sent`)
     }
     t.is(sent, 10_000)
     // Exactly those with no session's own key went no further. Counted by the sidecar: the server may interrupt

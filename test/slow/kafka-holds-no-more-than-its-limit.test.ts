@@ -41,6 +41,8 @@ withKafka('messages of 1 MB pass in both directions, and the memory stays bounde
     ...['max.request.size=2000000', 'acks=all', 'delivery.timeout.ms=300000'],
   ])
   t.is(sent.code, 0, sent.err)
+  // ava is told that this goes on.
+  console.log(`all is written: the sidecar grew by ${Math.round((most - before) / MIB)} MiB`)
   t.regex(sent.out, new RegExp(`^${RECORDS} records sent`, 'm'))
   const read = await runKafka('ConsumerPerformance', [
     ...['--bootstrap-server', bootstrap, '--topic', TOPIC, '--group', 'mod-users-large'],
