@@ -11,7 +11,7 @@ import {
 } from '../../src/x509/crl.ts'
 import { DerError } from '../../src/x509/der.ts'
 import { splitPem } from '../../src/x509/pem.ts'
-import { bits, explicit, integer, octets, sequence, time } from '../support/der.ts'
+import { bits, der, explicit, integer, octets, sequence, time } from '../support/der.ts'
 import {
   type CrlOptions,
   extension,
@@ -41,6 +41,11 @@ test('a number of any size, or none', async (t) => {
   t.is(read(await ca.crl([], { number: 2 ** 80 })).number, 2n ** 80n)
   t.is(read(await ca.crl([], { number: 0 })).number, 0n)
   t.is(read(await ca.crl([], { number: null })).number, undefined)
+  const below = await ca.crl([], {
+    number: null,
+    extensions: [extension('2.5.29.20', der(0x02, Buffer.of(0xff)))],
+  })
+  t.throws(() => read(below), { instanceOf: DerError, message: /number below zero/ })
 })
 
 test('an empty list', async (t) => {

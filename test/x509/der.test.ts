@@ -14,22 +14,23 @@ import { bits, der, flags, integer, oid, sequence, time } from '../support/der.t
 
 const bytes = (hex: string) => Buffer.from(hex.replaceAll(' ', ''), 'hex')
 
-const refused: Readonly<Record<string, string>> = {
-  nothing: '',
-  'a tag alone': '30',
-  'cut off content': '30 03 02 01',
-  'indefinite length': '30 80 02 01 01 00 00',
-  'length in too many octets, short form would do': '04 81 01 00',
-  'length with a leading zero': `04 82 00 80${' 00'.repeat(128)}`,
-  'length of five octets': '04 85 00 00 00 00 01 00',
-  'length beyond the input': '04 84 ff ff ff ff 00',
-  'bytes after the end': '05 00 00',
-  'tag number above 30': '1f 81 00 00',
-  'end of contents': '00 00',
+/** Each has one flaw, and is refused for that. */
+const refused: Readonly<Record<string, readonly [hex: string, message: RegExp]>> = {
+  nothing: ['', /cut off/],
+  'a tag alone': ['30', /cut off/],
+  'cut off content': ['30 03 02 01', /longer than what holds it/],
+  'indefinite length': ['30 80 02 01 01 00 00', /indefinite length/],
+  'length in too many octets, short form would do': ['04 81 01 00', /fewest octets/],
+  'length with a leading zero': [`04 82 00 80${' 00'.repeat(128)}`, /fewest octets/],
+  'length of five octets': ['04 85 00 00 00 00 01 00', /more than four octets/],
+  'length beyond the input': ['04 84 ff ff ff ff 00', /longer than what holds it/],
+  'bytes after the end': ['05 00 00', /after/],
+  'tag number above 30': ['1f 1f 00', /tag number above 30/],
+  'end of contents': ['00 00', /end-of-contents/],
 }
-for (const [name, hex] of Object.entries(refused)) {
+for (const [name, [hex, message]] of Object.entries(refused)) {
   test(`refused: ${name}`, (t) => {
-    t.throws(() => readElement(bytes(hex)), { instanceOf: DerError })
+    t.throws(() => readElement(bytes(hex)), { instanceOf: DerError, message })
   })
 }
 
