@@ -21,7 +21,7 @@ async function debug(pod: string, name: string, user: number, more: object): Pro
     allowPrivilegeEscalation: false,
     capabilities: { drop: ['ALL'] },
   }
-  const args = ['-e', 'setInterval(() => {}, 1e6)']
+  const args = ['-e', 'setInterval(() => {}, 1e6); process.on("SIGTERM", process.exit)']
   const container = { name, image: MODULE_IMAGE, args, securityContext, ...more }
   const patch = JSON.stringify({ spec: { ephemeralContainers: [container] } })
   await cluster.must(
