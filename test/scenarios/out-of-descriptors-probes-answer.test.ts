@@ -73,10 +73,15 @@ test('probes are answered when callers have all other descriptors', async (t) =>
     if (talk !== undefined) held.push(talk)
     if (held.length > FILES) throw new Error('there is no end of descriptors')
   }
-  t.is(await hold(egress), undefined)
+  const heldAtFirst = held.length
+  // The connection that asked for the metrics has given its descriptor back.
+  for (let talk = await hold(egress); talk !== undefined; talk = await hold(egress)) {
+    held.push(talk)
+    if (held.length > FILES) throw new Error('there is no end of descriptors')
+  }
   const [began] = await sidecar.say(({ msg }) => msg === 'out of file descriptors')
   t.is(began?.['openFiles'], FILES)
-  t.is(began?.connections, held.length)
+  t.is(began?.connections, heldAtFirst)
   t.regex(String(began?.['hint']), /ulimit -n/)
 
   // Connections that say nothing at the admin port, more than there are descriptors.
