@@ -1,3 +1,4 @@
+import '../transport/avoided-address.test.ts'
 import '../transport/below.test.ts'
 import '../transport/chain-order.test.ts'
 import '../transport/dial-identity.test.ts'

@@ -198,7 +198,7 @@ export class MemoryPool<N = null> {
   readonly sockets: MemorySocket[] = []
   readonly pool: Pool<N>
   /** Sockets whose other end is to be the last of several. */
-  readonly avoided: unknown[] = []
+  readonly avoided: [socket: unknown, how: string][] = []
   /** Dials that wait for `connect`. */
   readonly #dials: ((how: boolean | Refusal) => void)[] = []
   /** Upstreams whose reader has said stop, and what they could not deliver. */
@@ -221,7 +221,7 @@ export class MemoryPool<N = null> {
       this.#dials.push(connect)
       return { cancel: () => this.#cancel(connect) }
     }
-    const avoid = (socket: unknown) => this.avoided.push(socket)
+    const avoid = (socket: unknown, how: string) => this.avoided.push([socket, how])
     this.pool = new Pool('upstream', dial, settingsWith(limits, clock), undefined, avoid)
   }
 

@@ -18,7 +18,7 @@ type Progress = 'more' | 'half' | 'whole' | 'excess' | Refusal
 
 /** What a response needs from the connection that brings it. */
 export interface ResponseConnection {
-  /** Whom a sentence names. */
+  /** The name of the upstream, for sentences. */
   readonly name: string
   /** A TLS connection can be cut on the way: then its end is not that of a response. */
   readonly isTls: boolean

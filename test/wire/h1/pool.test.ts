@@ -158,7 +158,7 @@ test('a peer that ends its connections one by one is left, its idle ones too', a
   await pool.answer(idle, OK)
   await pool.answer(elsewhere, OK)
   await pool.answer(leaving, OK.replace('Content', 'Connection: close\r\nContent'))
-  t.deepEqual(pool.avoided, [leaving])
+  t.deepEqual(pool.avoided, [[leaving, 'leaving']])
   t.deepEqual(
     [idle, elsewhere, leaving].map(({ destroyed }) => destroyed),
     [true, false, true],
